@@ -21,6 +21,7 @@ use super::source_notes::SourceNotes;
 use crate::clock::Timestamp;
 use crate::db::source::{ForeignDatabase, quote_identifier};
 use named_words::{NamedWords, refuse_wrong_value};
+pub(super) use named_words::{has_flag_option, opens_accounts};
 use names::{is_place, may_begin, values_say_closed};
 pub(super) use names::{
     is_secret, may_close_accounts, says_closed_of_persons, says_closed_of_table,
@@ -44,7 +45,7 @@ pub(super) struct ActiveColumns {
     words: BTreeMap<String, NamedWords>,
     /// The time of the import, with which the times are compared.
     now: Timestamp,
-    /// The options that name these columns, such as `--closed-column is_banned`.
+    /// The options that name these columns, such as `--closed-column is_banned` and `--closed-column status=4`.
     options: Vec<String>,
 }
 
@@ -196,9 +197,20 @@ impl ActiveColumns {
         let mut options = Vec::new();
         for name in columns.names() {
             for meaning in Meaning::ALL {
-                if self.has(meaning, name) {
-                    let (option, ending) = meaning.option();
-                    options.push(format!("{option} {name}{ending}"));
+                if !self.has(meaning, name) {
+                    continue;
+                }
+                let (option, _) = meaning.option();
+                match self
+                    .words
+                    .get(name)
+                    .map_or(&[][..], |words| words.of(meaning))
+                {
+                    [] => options.push(format!("{option} {name}")),
+                    words => {
+                        let named = words.iter().map(|word| format!("{option} {name}={word}"));
+                        options.extend(named);
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use super::active::{has_flag_option, opens_accounts};
 use super::error::ImportError;
 use super::item::ItemKind;
 use super::key::KeyColumn;
@@ -41,6 +42,8 @@ pub(super) struct FlagOptions {
     missing: BTreeSet<String>,
     /// Those of them with which this table was imported.
     missing_here: BTreeSet<String>,
+    /// The options of this import that name further values of open accounts.
+    opening: Vec<String>,
     /// The names of the table at earlier imports.
     sources: Vec<String>,
 }
@@ -63,9 +66,15 @@ impl FlagOptions {
         let is_known_table = known.iter().any(|(name, _)| is_of_table(name));
         // Of accounts that an earlier version imported, the table is not known.
         let all_count = !is_known_table && has_unknown_source;
+        let known_here = known.iter().filter(|(name, _)| is_of_table(name));
+        let known_here: Vec<&str> = known_here.map(|(_, option)| option.as_str()).collect();
+        let opening = used
+            .iter()
+            .filter(|option| opens_accounts(option, &known_here));
+        let opening = opening.cloned().collect();
         let (mut missing, mut missing_here) = (BTreeSet::new(), BTreeSet::new());
         for (name, option) in known {
-            if used.contains(&option) {
+            if has_flag_option(&used, &option) {
                 continue;
             }
             if is_of_table(&name) || all_count {
@@ -93,23 +102,31 @@ impl FlagOptions {
             used,
             missing,
             missing_here,
+            opening,
             sources: sources.chain([table.source_name()]).collect(),
         })
     }
 
-    /// What the report says if columns are missing by which earlier imports closed accounts.
-    pub(super) fn remark(&self) -> Option<String> {
-        if self.missing_here.is_empty() {
-            return None;
+    /// What the report says if columns are missing by which earlier imports closed accounts, or values are new that
+    /// open such accounts.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.missing_here.is_empty() {
+            let options: Vec<&str> = self.missing_here.iter().map(String::as_str).collect();
+            remarks.push(format!(
+                "earlier imports passed {}, and this source has no such column. What they closed stays closed; accounts \
+                 that are new here are open, whatever that column says of them. If the column is no longer needed, \
+                 delete the option's row in django_import_options",
+                options.join(" ").escape_debug()
+            ));
         }
-        let options: Vec<&str> = self.missing_here.iter().map(String::as_str).collect();
-        let options = options.join(" ");
-        Some(format!(
-            "earlier imports passed {}, and this source has no such column. What they closed stays closed; accounts \
-             that are new here are open, whatever that column says of them. If the column is no longer needed, \
-             delete the option's row in django_import_options",
-            options.escape_debug()
-        ))
+        if !self.opening.is_empty() {
+            remarks.push(format!(
+                "options that no earlier import had, and that open accounts that earlier imports closed: {}",
+                self.opening.join(" ").escape_debug()
+            ));
+        }
+        remarks
     }
 
     /// Adds the options of this import to those of earlier ones.

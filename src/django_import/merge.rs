@@ -89,7 +89,8 @@ impl UserMerge {
     }
 
     /// Adds what follows from the other changes. If the import verifies the email, a password that was
-    /// set here before is replaced by Django's: the account may have been registered by another person.
+    /// set here before is replaced by Django's: the account may have been registered by another person. An account
+    /// without an email cannot have been registered with that of another person.
     pub(super) fn complete(
         mut self,
         user: &User,
@@ -115,9 +116,9 @@ impl UserMerge {
             || self.verifies_email(user)
     }
 
-    /// Whether the account had no verified email and has one after the changes.
+    /// Whether the account had an email that was not verified, and has a verified one after the changes.
     pub(super) fn verifies_email(&self, user: &User) -> bool {
-        self.changes.email_verified == Some(true) && !user.email_verified
+        self.changes.email_verified == Some(true) && has_unverified_email(user)
     }
 
     /// Removes email and names from the changes, since another account has the email.
@@ -162,7 +163,7 @@ impl UserMerge {
         };
         let digest = password_digest(new);
         if digest != self.record.password_digest && self.record.matches_password_of(user) {
-            self.rehashed = password.stored.is_some() && self.is_rehash(user, row, new);
+            self.rehashed = self.is_rehash(user, row, new);
             self.changes.password = Some(new.to_owned());
             self.record.password_here.clone_from(&digest);
             self.record.password_digest = digest;
@@ -173,8 +174,11 @@ impl UserMerge {
     /// its scheme or its parameters are not the current ones. Whether the password has changed too cannot
     /// be known. If the old hash is unknown, because a sign-in here has replaced it, a sign-in in Django
     /// since then is the probable cause. A hash that an earlier import has left out is none of a new
-    /// password.
+    /// password. A hash that no password matches is never one of the same password.
     fn is_rehash(&self, user: &User, row: &DjangoUser, new: &str) -> bool {
+        if !passwords::is_usable(new) {
+            return false;
+        }
         if user.password.starts_with('!') && passwords::scheme(new).is_legacy() {
             return true;
         }
@@ -245,4 +249,9 @@ impl UserMerge {
             &mut record.is_superuser,
         );
     }
+}
+
+/// Whether another person may have registered the account with an email that is not theirs.
+pub(super) fn has_unverified_email(user: &User) -> bool {
+    !user.email_verified && !user.email.is_empty()
 }

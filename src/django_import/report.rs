@@ -239,8 +239,9 @@ pub struct ImportReport {
     pub second_factors: Option<String>,
     /// The options of earlier imports that name second factors, and count in this one too.
     pub factor_options: Option<String>,
-    /// What to know if the source lacks columns by which earlier imports closed accounts.
-    pub closed_accounts: Option<String>,
+    /// What to know about columns by which earlier imports closed accounts: those that the source lacks, and new values
+    /// that open such accounts.
+    pub closed_accounts: Vec<String>,
     /// What to know about columns and tables of the source.
     pub source: SourceNotes,
     /// Whether all accounts are named that a remark is about.
@@ -261,7 +262,7 @@ impl ImportReport {
             not_imported: BTreeMap::new(),
             second_factors: None,
             factor_options: None,
-            closed_accounts: None,
+            closed_accounts: Vec::new(),
             source: SourceNotes::default(),
             names_all: false,
             heading: format!(
@@ -281,7 +282,7 @@ impl fmt::Display for ImportReport {
             f.write_str("\nBlacklisted refresh tokens:")?;
             tokens.write(f, self.names_all)?;
         }
-        if let Some(remark) = &self.closed_accounts {
+        for remark in &self.closed_accounts {
             write!(f, "\nClosed accounts: {remark}")?;
         }
         if let Some(remark) = &self.second_factors {

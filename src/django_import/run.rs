@@ -69,7 +69,7 @@ pub fn import(
 
     let mut report = ImportReport::new(options);
     report.second_factors = table.factor_remark().map(str::to_owned);
-    report.closed_accounts = flags.remark();
+    report.closed_accounts = flags.remarks();
     report.factor_options = factor_options.remark(&table);
     report.source = table.notes().clone();
     if !options.dry_run {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::active::{ActiveColumns, may_close_accounts};
+use super::active::{ActiveColumns, has_flag_option, may_close_accounts};
 use super::closing_tables::closing_tables;
 use super::column_content::ColumnContent;
 use super::columns::{DjangoColumns, FIELDS};
@@ -165,10 +165,12 @@ impl DjangoUserTable {
     /// Whether an option that [`flag_options`](Self::flag_options) has returned earlier is missing, although the table
     /// still has its column.
     pub(super) fn lacks_flag_option(&self, option: &str) -> bool {
-        let column = option.split_once(' ').map_or("", |(_, column)| column);
-        let column = column.strip_suffix("=VALUE").unwrap_or(column);
-        self.columns.names().any(|name| name == column)
-            && !self.flag_options().iter().any(|used| used == option)
+        let text = option.split_once(' ').map_or("", |(_, text)| text);
+        let column = text.split_once('=').map_or(text, |(column, _)| column);
+        self.columns
+            .names()
+            .any(|name| name == column || name == text)
+            && !has_flag_option(self.flag_options(), option)
     }
 
     /// The fields of Django's that the table lacks, or that no option names.

@@ -9,6 +9,9 @@ use super::stems::{FALSE, TRUE};
 use crate::django_import::column_content::ColumnContent;
 use crate::django_import::error::ImportError;
 
+/// How an option begins that names open accounts.
+const OF_OPEN_ACCOUNTS: &str = "--active-column ";
+
 /// The words of a column that options name.
 #[derive(Default)]
 pub(super) struct NamedWords {
@@ -27,6 +30,15 @@ impl NamedWords {
         };
         words.push(word.to_owned());
         meaning
+    }
+
+    /// The words that options with this meaning name.
+    pub(super) fn of(&self, meaning: Meaning) -> &[String] {
+        match meaning {
+            Meaning::Words => &self.open,
+            Meaning::ClosedWords => &self.closed,
+            _ => &[],
+        }
     }
 
     /// Refuses `--closed-column COLUMN=VALUE` if the column has other values that say that an account is closed: they may
@@ -105,4 +117,33 @@ pub(super) fn refuse_wrong_value(
         "{option} {name}={value}: the name of the column says that this is the value of {wrong} accounts; name the \
          value of {right} accounts"
     )))
+}
+
+/// Whether the options of an import, `used`, contain one of an earlier import. A value of open accounts that is
+/// missing closes accounts, and so can be left out as long as the column has another one.
+pub(in crate::django_import) fn has_flag_option<'a>(
+    used: impl IntoIterator<Item = &'a String>,
+    known: &str,
+) -> bool {
+    // Earlier versions recorded the word VALUE in place of each value.
+    let any_value = known
+        .split_once('=')
+        .filter(|(option, value)| *value == "VALUE" || option.starts_with(OF_OPEN_ACCOUNTS));
+    used.into_iter().any(|option| {
+        let of_column = option.split_once('=').map(|(column, _)| column);
+        option == known || any_value.is_some_and(|(column, _)| of_column == Some(column))
+    })
+}
+
+/// Whether an option names a value of open accounts that earlier imports took for one of closed accounts.
+pub(in crate::django_import) fn opens_accounts(option: &str, known: &[&str]) -> bool {
+    let Some((column, _)) = option.split_once('=').filter(|_| !known.contains(&option)) else {
+        return false;
+    };
+    column.starts_with(OF_OPEN_ACCOUNTS)
+        && known.iter().any(|known| {
+            known
+                .split_once('=')
+                .is_some_and(|(other, value)| other == column && value != "VALUE")
+        })
 }

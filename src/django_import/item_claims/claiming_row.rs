@@ -6,6 +6,7 @@ use crate::accounts::User;
 use crate::django_import::existing::ExistingRows;
 use crate::django_import::item::{ImportItem, ItemKind};
 use crate::django_import::ledger::ImportRecord;
+use crate::django_import::merge::has_unverified_email;
 use crate::django_import::report::ImportTally;
 use crate::django_import::row::DjangoUser;
 use crate::django_import::wanted::WantedItems;
@@ -83,9 +84,9 @@ impl<'a> ClaimingRow<'a> {
         })
     }
 
-    /// Whether the import verifies the email of the account, which had none, and imports its identities again.
+    /// Whether the import verifies the email of the account, and imports its identities again.
     pub(super) fn verifies_email(&self, is_verified: bool) -> bool {
         let account = self.account;
-        account.is_some_and(|(user, _)| is_verified && !user.email_verified)
+        account.is_some_and(|(user, _)| is_verified && has_unverified_email(user))
     }
 }

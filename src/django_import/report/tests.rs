@@ -26,7 +26,7 @@ fn each_reason_has_its_count_and_a_bounded_list() {
         not_imported: BTreeMap::new(),
         second_factors: None,
         factor_options: None,
-        closed_accounts: None,
+        closed_accounts: Vec::new(),
         source: SourceNotes::default(),
         names_all: false,
         heading: "x:".to_owned(),

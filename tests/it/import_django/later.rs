@@ -1,5 +1,8 @@
 //! A later import that lacks an option of an earlier one opens no account and loses no value.
 
+use diesel::prelude::*;
+use vestibule::db::schema::{django_import_items, django_import_options};
+
 use super::add_local_account;
 use crate::support::django::{Django, ImportTarget, counts};
 
@@ -62,6 +65,129 @@ fn a_dry_run_remembers_no_option() {
     target.import(&django, &[&table[..], &dry].concat());
     target.import(&django, &table);
     assert!(target.user(2).is_active);
+}
+
+/// Accounts 1 (open), 2 and 3, which have these values of the column `phase`.
+fn phases(values: [&str; 3]) -> Django {
+    let django = Django::empty();
+    django.run(
+        "CREATE TABLE people (id integer PRIMARY KEY, password text, email text, is_active bool, phase text)",
+    );
+    for (id, value) in (1..).zip(values) {
+        django.run(&format!(
+            "INSERT INTO people VALUES ({id}, 'a', '{id}@example.com', true, '{value}')"
+        ));
+    }
+    django
+}
+
+fn open_accounts(target: &ImportTarget) -> Vec<i64> {
+    let users = target.users().into_iter().filter(|user| user.is_active);
+    users.map(|user| user.id.into()).collect()
+}
+
+fn known_options(target: &ImportTarget) -> Vec<String> {
+    target.rows(|conn| {
+        let all = django_import_options::table.order(django_import_options::option);
+        all.select(django_import_options::option).load(conn)
+    })
+}
+
+#[test]
+fn a_value_that_closed_accounts_cannot_be_forgotten() {
+    let (django, target) = (phases(["1", "3", "4"]), ImportTarget::new());
+    let table = ["--table", "people"];
+    let (three, four) = ("--closed-column=phase=3", "--closed-column=phase=4");
+    target.import(&django, &[&table[..], &[three, four]].concat());
+    assert_eq!(open_accounts(&target), [1]);
+    for more in [&[][..], &["--all-active"], &["--dry-run"]] {
+        let options = [&table[..], &[three], more].concat();
+        let refused = target.program(django.url(), &options).run().exits_with(1);
+        refused.reports_one_error(&["an earlier import of people", "--closed-column phase=4;"]);
+    }
+    assert_eq!(open_accounts(&target), [1]);
+    // One more value is no problem, and cannot be forgotten either.
+    let all = [three, four, "--closed-column=phase=5"];
+    target.import(&django, &[&table[..], &all].concat());
+    let options = [&table[..], &[three, four]].concat();
+    let refused = target.program(django.url(), &options).run().exits_with(1);
+    refused.reports_one_error(&["--closed-column phase=5;"]);
+    // Without the column, what the values closed stays closed.
+    django.run("ALTER TABLE people DROP COLUMN phase");
+    let kept = target.import(&django, &table);
+    let line = "so that these accounts stay closed:\n    2, 3\n";
+    assert!(kept.stdout.contains(line), "{kept:#?}");
+    assert!(
+        kept.stdout.contains("--closed-column phase=4 "),
+        "{kept:#?}"
+    );
+    assert_eq!(open_accounts(&target), [1]);
+}
+
+/// A value that is new opens accounts; one that is missing closes some.
+#[test]
+fn a_new_value_of_open_accounts_is_named() {
+    let (django, target) = (phases(["on", "trial", "off"]), ImportTarget::new());
+    let table = ["--table", "people"];
+    let (on, trial) = ("--active-column=phase=on", "--active-column=phase=trial");
+    let remark = "open accounts that earlier imports closed: --active-column phase=trial";
+    let first = target.import(&django, &[&table[..], &[on]].concat());
+    assert_eq!(open_accounts(&target), [1]);
+    let second = target.import_with_dry_run(&django, &[&table[..], &[on, trial]].concat());
+    assert!(second.stdout.contains(remark), "{second:#?}");
+    assert_eq!(open_accounts(&target), [1, 2]);
+    let third = target.import(&django, &[&table[..], &[on]].concat());
+    assert_eq!(open_accounts(&target), [1]);
+    for output in [first, third] {
+        assert!(!output.stdout.contains(remark), "{output:#?}");
+    }
+    django.run("UPDATE people SET phase = 'on' WHERE id = 2");
+    target.import(&django, &[&table[..], &[on]].concat());
+    assert_eq!(open_accounts(&target), [1, 2]);
+    django.run("ALTER TABLE people DROP COLUMN phase");
+    target.import(&django, &[&table[..], &["--all-active"]].concat());
+    assert_eq!(open_accounts(&target), [1, 2]);
+}
+
+/// An earlier version has recorded that values were named, and not which.
+#[test]
+fn an_option_that_an_earlier_version_recorded_without_its_value_counts() {
+    for (option, recorded) in [
+        ("--closed-column=phase=off", "--closed-column phase=VALUE"),
+        ("--active-column=phase=on", "--active-column phase=VALUE"),
+    ] {
+        let (django, target) = (phases(["on", "off", "off"]), ImportTarget::new());
+        let table = ["--table", "people"];
+        let options = [&table[..], &[option]].concat();
+        target.import(&django, &options);
+        target.change(|conn| {
+            let option = django_import_options::option;
+            let named = django_import_options::table.filter(option.like("%phase=%"));
+            diesel::update(named)
+                .set(django_import_options::option.eq(recorded))
+                .execute(conn)?;
+            let value = django_import_items::value;
+            let named = django_import_items::table.filter(value.like("%phase=%"));
+            diesel::update(named)
+                .set(django_import_items::value.eq(recorded))
+                .execute(conn)
+        });
+        let refused = [&table[..], &["--all-active"]].concat();
+        let refused = target.program(django.url(), &refused).run().exits_with(1);
+        refused.reports_one_error(&["an earlier import of people", recorded]);
+        target.import(&django, &options);
+        assert_eq!(open_accounts(&target), [1], "{option}");
+        let known = known_options(&target);
+        let of_phase = known.iter().filter(|known| known.contains("phase="));
+        assert_eq!(of_phase.count(), 2, "{option}");
+        // The account follows Django.
+        django.run("UPDATE people SET phase = 'on' WHERE id = 2");
+        target.import(&django, &options);
+        assert_eq!(open_accounts(&target), [1, 2], "{option}");
+        django.run("ALTER TABLE people DROP COLUMN phase");
+        target.import(&django, &table);
+        assert_eq!(open_accounts(&target), [1, 2], "{option}");
+    }
 }
 
 #[test]

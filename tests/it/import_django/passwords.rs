@@ -9,6 +9,7 @@ use vestibule::db::schema::{totp_factors, users};
 use vestibule::settings::{LoginField, PasswordLogin};
 
 use super::again::{imported, is_signed_in, sign_in};
+use super::allauth_factors::factors;
 use crate::support::django::{Django, ImportTarget, counts};
 use crate::support::real_django::RealDjango;
 
@@ -161,6 +162,32 @@ fn after_a_rehash_here_a_sign_in_in_django_tells_a_rehash_from_a_change() {
     assert_eq!(target.user(1).token_version, 1);
 }
 
+/// A hash that no password matches is none of the same password: Django's staff shuts accounts out with one.
+#[test]
+fn an_unusable_or_unknown_hash_is_no_rehash() {
+    let hashes = [
+        format!("!{}", "a".repeat(40)),
+        format!("X{CHEAP}"),
+        String::new(),
+    ];
+    for (id, hash) in (1..).zip(hashes) {
+        let (django, target) = (Django::new(), ImportTarget::new());
+        django.add(id, "ada@example.com");
+        django.set(id, &format!("password = '{CHEAP}'"));
+        target.import(&django, &[]);
+        assert!(signs_in_with(&target, "Correct-horse-9"));
+        sign_in(&target, id);
+        let changes = format!("password = '{hash}', last_login = '2999-11-21 01:02:03'");
+        django.set(id, &changes);
+        let output = target.import(&django, &[]);
+        assert!(!output.stdout.contains("hash replaced"), "{output:#?}");
+        let user = target.user(id);
+        assert!(!is_signed_in(&target, id), "{hash}");
+        assert!(user.token_version == 1 && user.sessions_ended_at.is_some());
+        assert!(!signs_in_with(&target, "Correct-horse-9"));
+    }
+}
+
 /// Checks a password and confirms it as a sign-in does.
 fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     let password = SecretString::from(password);
@@ -183,13 +210,11 @@ fn signs_in_with(target: &ImportTarget, password: &str) -> bool {
     })
 }
 
-#[test]
-fn an_import_keeps_the_second_factor_unless_it_verifies_the_address() {
-    let (django, target) = imported();
+fn add_factor(target: &ImportTarget, id: i64) {
     target.change(|conn| {
         let now = vestibule::clock::Clock::system().now();
         let values = (
-            totp_factors::user_id.eq(vestibule::ids::UserId::from(1)),
+            totp_factors::user_id.eq(vestibule::ids::UserId::from(id)),
             totp_factors::secret.eq(vec![0_u8; 48]),
             totp_factors::created_at.eq(now),
             totp_factors::last_step.eq(0_i64),
@@ -198,12 +223,51 @@ fn an_import_keeps_the_second_factor_unless_it_verifies_the_address() {
             .values(values)
             .execute(conn)
     });
+}
+
+#[test]
+fn an_import_keeps_the_second_factor_unless_it_verifies_the_address() {
+    let (django, target) = imported();
+    add_factor(&target, 1);
     django.set(1, "password = 'changed$there'");
     target.import(&django, &[]);
     assert_eq!(target.user(1).password, "changed$there");
-    let factors = || target.rows(|conn| totp_factors::table.count().get_result::<i64>(conn));
-    assert_eq!(factors(), 1);
+    assert_eq!(factors(&target), [1]);
     target.import(&django, &["--emails-verified"]);
     assert!(target.user(1).email_verified);
-    assert_eq!(factors(), 0);
+    assert_eq!(factors(&target), [0_i64; 0]);
+}
+
+/// Nobody can have registered the account with an address of another person.
+#[test]
+fn what_was_set_up_without_an_email_stays_when_django_has_one() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    let import = |options: &[&str]| {
+        let options = [options, &["--emails-verified"]].concat();
+        let program = target.program(django.url(), &options);
+        program.env("LOGIN_FIELD", "username").run().exits_with(0)
+    };
+    django.add(1, "");
+    import(&[]);
+    set_password(&target, 1, "changed$here");
+    add_factor(&target, 1);
+    sign_in(&target, 1);
+    django.set(1, "email = 'ada@example.com'");
+    let dry = import(&["--dry-run"]);
+    let output = import(&[]);
+    for output in [&dry, &output] {
+        assert!(!output.stdout.contains("set here"), "{output:#?}");
+        assert!(!output.stdout.contains("set up here"), "{output:#?}");
+    }
+    let user = target.user(1);
+    assert_eq!(
+        (user.email.as_str(), user.email_verified),
+        ("ada@example.com", true)
+    );
+    assert_eq!(
+        (user.password.as_str(), user.token_version),
+        ("changed$here", 0)
+    );
+    assert_eq!(factors(&target), [1]);
+    assert!(is_signed_in(&target, 1));
 }
