@@ -26,6 +26,7 @@ mod factor_sources;
 mod factor_table_names;
 mod factor_tables;
 mod flag_options;
+mod issuers;
 mod item;
 mod item_claims;
 mod item_conflicts;

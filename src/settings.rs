@@ -278,12 +278,7 @@ impl Settings {
                 parse_redirect_target,
             ),
             login_field: LoginField::read(reader),
-            password_login: reader.value(
-                "PASSWORD_LOGIN",
-                "unlinked",
-                "unlinked, superusers, all or off",
-                PasswordLogin::parse,
-            ),
+            password_login: PasswordLogin::read(reader),
             password_blocklist_file: blocklist_file(reader),
             argon2_max_memory: argon2_memory(reader),
             cors: CorsSettings::read(reader),

@@ -7,6 +7,7 @@ use std::ops::Add;
 use diesel::dsl;
 use diesel::prelude::*;
 
+use super::import_ledger::{record_closing, record_opening};
 use super::user::User;
 use crate::clock::{CLOCK_TOLERANCE, Timestamp};
 use crate::db::Conn;
@@ -88,7 +89,8 @@ pub(super) fn revoke_other_sessions(
 }
 
 /// Deactivates the account, so that nobody can sign in to it, and revokes its sessions and tokens.
-/// Returns the revoked sessions; `None` if the account was deactivated already.
+/// Returns the revoked sessions; `None` if the account was deactivated already. One that an import has closed counts as
+/// closed here from then on, so that no import opens it.
 pub fn deactivate(
     conn: &mut Conn,
     user_id: UserId,
@@ -104,6 +106,9 @@ pub fn deactivate(
         .filter(users::is_active.eq(true))
         .set((users::is_active.eq(false), sessions_ended(now)))
         .execute(conn)?;
+    if changed == 0 {
+        record_closing(conn, user_id)?;
+    }
     Ok((changed > 0).then_some(revoked))
 }
 
@@ -198,6 +203,9 @@ pub fn activate(conn: &mut Conn, user_id: UserId) -> QueryResult<bool> {
         .filter(users::is_active.eq(false))
         .set(users::is_active.eq(true))
         .execute(conn)?;
+    if changed > 0 {
+        record_opening(conn, user_id)?;
+    }
     let deleted = users::table
         .find(user_id)
         .filter(users::workos_deleted_at.is_not_null());

@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::django_import::{ImportError, ImportOptions, ImportProgress, ImportSource, import};
 use crate::keys::Keys;
 use crate::settings::{
-    DatabaseSettings, DatabaseUrl, LoginField, Settings, argon2_max_memory, parse_issuer,
-    provider_issuers,
+    DatabaseSettings, DatabaseUrl, LoginField, PasswordLogin, Settings, argon2_max_memory,
+    parse_issuer, provider_issuers,
 };
 
 /// Rows of one transaction: enough that its commit costs little, few enough that its one `INSERT`
@@ -65,7 +65,8 @@ pub(super) struct ImportDjangoArguments {
     /// No column besides is_active and those of the four options above closes an account.
     #[arg(long)]
     all_active: bool,
-    /// The column with the ids of WorkOS users, if the project stored them.
+    /// The column with the ids of WorkOS users, if the project stored them. Unless PASSWORD_LOGIN is all, these accounts
+    /// do not sign in with their passwords from then on.
     #[arg(long, value_name = "COLUMN")]
     workos_id_column: Option<String>,
     /// Marks every email as verified, for projects that verified each address before the first
@@ -77,7 +78,7 @@ pub(super) struct ImportDjangoArguments {
     #[arg(long)]
     legacy_hashers: bool,
     /// The issuer of a provider of django-allauth: --issuer okta=https://example.okta.com. Google's is
-    /// known, and Okta's if OKTA_ISSUER is set. May be repeated.
+    /// known, and Okta's if OKTA_ISSUER is set. May be repeated, with another issuer each time.
     #[arg(long, value_name = "PROVIDER=URL", value_parser = parse_provider)]
     issuer: Vec<(String, String)>,
     /// Imports authenticator apps of django-allauth and django-otp as second factors. Accounts with
@@ -101,7 +102,10 @@ pub(super) struct ImportDjangoArguments {
 }
 
 impl ImportDjangoArguments {
-    fn options(self, login_field: LoginField) -> Result<ImportOptions, CommandError> {
+    fn options(
+        self,
+        (login_field, password_login): (LoginField, PasswordLogin),
+    ) -> Result<ImportOptions, CommandError> {
         Ok(ImportOptions {
             from: parse_from(&self.from)?,
             table: self.table,
@@ -115,6 +119,7 @@ impl ImportDjangoArguments {
             all_active: self.all_active,
             workos_id_column: self.workos_id_column,
             login_field,
+            password_login,
             emails_verified: self.emails_verified,
             legacy_hashers: self.legacy_hashers,
             issuers: self.issuer.into_iter().collect(),
@@ -132,7 +137,11 @@ pub(super) fn run(arguments: ImportDjangoArguments) -> Result<(), CommandError> 
     let source = load_source()?;
     let settings = DatabaseSettings::from_source(&source)?;
     let verbose = arguments.verbose;
-    let mut options = arguments.options(LoginField::from_source(&source)?)?;
+    let login = (
+        LoginField::from_source(&source)?,
+        PasswordLogin::from_source(&source)?,
+    );
+    let mut options = arguments.options(login)?;
     allow_argon2_memory(argon2_max_memory(&source)?);
     for (provider, issuer) in provider_issuers(&source)? {
         options.known_issuers.insert(provider.to_owned(), issuer);

@@ -25,14 +25,20 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Large enough that reading costs little.
 const BUFFER: usize = 256 * 1024;
 
-/// Reads the objects that the import needs into a temporary database. `table`: Django's user table.
-pub(super) fn load(path: &Path, table: &str) -> Result<ForeignDatabase, ImportError> {
+/// Reads the objects that the import needs into a temporary database. `table`: Django's user table. Also returns what the
+/// report says of users of another model.
+pub(super) fn load(
+    path: &Path,
+    table: &str,
+) -> Result<(ForeignDatabase, Option<String>), ImportError> {
     let problem =
         |text: String| ImportError::Impossible(format!("--from: {}: {text}", path.display()));
     let file = File::open(path).map_err(|error| problem(error.to_string()))?;
     let mut tables = DumpTables::create(table).map_err(ImportError::Source)?;
-    read(file, &mut tables).map_err(problem)?;
-    tables.into_source().map_err(ImportError::Source)
+    let read = read(file, &mut tables).and_then(|()| tables.leave_out_other_users());
+    let remark = read.map_err(problem)?;
+    let source = tables.into_source().map_err(ImportError::Source)?;
+    Ok((source, remark))
 }
 
 /// Reads a dump, compressed or not.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::settings::{DatabaseUrl, LoginField};
+use crate::settings::{DatabaseUrl, LoginField, PasswordLogin};
 
 /// Where Django's users are.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ pub struct ImportOptions {
     pub workos_id_column: Option<String>,
     /// The setting. With usernames, rows without an email are imported too.
     pub login_field: LoginField,
+    /// The setting. The report counts the passwords that end with a link to WorkOS.
+    pub password_login: PasswordLogin,
     /// Whether every imported email counts as verified.
     pub emails_verified: bool,
     /// Whether hashes of hashers that Django has removed are imported, for one sign-in each.

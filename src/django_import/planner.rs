@@ -17,7 +17,7 @@ use super::key::{KeyColumn, WITHOUT_HYPHENS, is_uuid_without_hyphens};
 use super::options::ImportOptions;
 use super::pass::ImportPass;
 use super::plan::BatchPlan;
-use super::report::{ImportTally, RefusalReason, RefusedRow};
+use super::report::{CountLabel, ImportTally, RefusalReason, RefusedRow};
 use super::row::{ClosedUser, DjangoUser, RawUser, RefusedUser};
 use super::second_factor::DjangoFactor;
 use super::source::DjangoUserTable;
@@ -25,10 +25,11 @@ use super::survey::TableSurvey;
 use super::transaction::write_retrying_conflicts;
 use super::usernames::{UsernameContext, needs_no_email};
 use super::withheld::WithheldPasswords;
+use crate::accounts::passwords::is_usable;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Database, DbError};
 use crate::ids::UserId;
-use crate::settings::LoginField;
+use crate::settings::{LoginField, PasswordLogin};
 
 /// Imports users, batch by batch.
 pub(super) struct ImportPlanner {
@@ -42,6 +43,7 @@ pub(super) struct ImportPlanner {
     legacy_hashers: bool,
     items: ItemImport,
     login_field: LoginField,
+    password_login: PasswordLogin,
     ambiguous_names: AmbiguousNames,
     survey: TableSurvey,
     claims: ItemClaims,
@@ -69,6 +71,7 @@ impl ImportPlanner {
             legacy_hashers: options.legacy_hashers,
             items,
             login_field: options.login_field,
+            password_login: options.password_login,
             ambiguous_names: AmbiguousNames::default(),
             survey: TableSurvey::default(),
             claims: ItemClaims::default(),
@@ -259,6 +262,24 @@ impl ImportPlanner {
         };
         (self.emails_verified || row.email_is_verified())
             && (is_open || row.email.as_ref().is_ok_and(|email| is_free(&email.key)))
+    }
+
+    /// Notes an account that the import links to WorkOS, and whose password the server will refuse for that.
+    fn note_link(
+        &self,
+        tally: &mut ImportTally,
+        row: &DjangoUser,
+        password: &str,
+        superuser: bool,
+    ) {
+        const LINKED: CountLabel = (
+            "passwords that PASSWORD_LOGIN=unlinked refuses from now on, because the import links these accounts to WorkOS",
+            "password that PASSWORD_LOGIN=unlinked refuses from now on, because the import links this account to WorkOS",
+        );
+        let ends = self.password_login == PasswordLogin::Unlinked && !superuser;
+        if ends && is_usable(password) {
+            tally.note(LINKED, &row.key);
+        }
     }
 
     fn usernames(&self) -> UsernameContext<'_> {

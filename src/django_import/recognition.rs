@@ -7,7 +7,7 @@ use super::options::{ImportOptions, ImportSource};
 use super::source::DjangoUserTable;
 use crate::clock::Clock;
 use crate::db::source::{ForeignDatabase, ScratchColumn, ScratchDatabase, ScratchValue};
-use crate::settings::LoginField;
+use crate::settings::{LoginField, PasswordLogin};
 
 /// What eight accounts have in a column; an empty text is no value.
 const FLAGS: [&str; 8] = ["0", "1", "0", "1", "0", "1", "0", "1"];
@@ -265,6 +265,7 @@ fn options(all_active: bool) -> ImportOptions {
         all_active,
         workos_id_column: None,
         login_field: LoginField::Email,
+        password_login: PasswordLogin::Unlinked,
         emails_verified: false,
         legacy_hashers: false,
         issuers: BTreeMap::new(),

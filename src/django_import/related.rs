@@ -23,6 +23,8 @@ pub(super) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 pub(super) struct RelatedTables {
     addresses: Option<String>,
     identities: Option<String>,
+    /// The quoted table of the identities.
+    identity_table: Option<String>,
     groups: Option<String>,
     /// The second factors of accounts.
     factors: FactorSources,
@@ -116,6 +118,7 @@ impl RelatedTables {
             "socialaccount_socialaccount" if has(&["provider", "uid", "extra_data"]) => {
                 let columns = ["r.provider", "r.uid", "r.extra_data"];
                 self.identities = Some(source.rows_as_json(&columns, &rows));
+                self.identity_table = Some(table);
             }
             _ if name == format!("{}_groups", users.plain) && has(&["group_id"]) => {
                 let Some(groups) = &users.groups else {
@@ -153,6 +156,20 @@ impl RelatedTables {
     /// Whether the addresses, identities and groups of accounts are read.
     pub(super) fn reads(&self) -> [bool; 3] {
         [&self.addresses, &self.identities, &self.groups].map(Option::is_some)
+    }
+
+    /// Whether there are identities at a provider.
+    pub(super) fn has_identities_at(
+        &self,
+        source: &mut ForeignDatabase,
+        provider: &str,
+    ) -> Result<bool, ImportError> {
+        let Some(table) = &self.identity_table else {
+            return Ok(false);
+        };
+        let provider = provider.replace('\'', "''");
+        let rows = source.count(&format!("{table} WHERE provider = '{provider}'"));
+        Ok(rows.map_err(ImportError::Source)? > 0)
     }
 
     /// The second factors of accounts.

@@ -35,7 +35,8 @@ pub(super) struct DjangoAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DjangoIdentity {
     pub(super) provider: String,
-    /// The issuer, if the stored ID token names it.
+    /// The issuer, if the stored data names one. That is what the provider's server has answered: it may claim to be
+    /// any other, and only the report names it.
     pub(super) issuer: Option<String>,
     /// The `sub` of the stored ID token or user info; without one allauth's `uid`.
     pub(super) subject: String,

@@ -1,12 +1,11 @@
 //! Runs an import: checks both databases, then reads the users and the blacklist batch by batch.
 
-use std::collections::BTreeMap;
-
 use super::blacklist;
 use super::dump;
 use super::error::ImportError;
 use super::factor_options::FactorOptions;
 use super::flag_options::FlagOptions;
+use super::issuers::provider_issuers;
 use super::items::ItemImport;
 use super::key::HIGHEST_KEY;
 use super::options::{ImportOptions, ImportProgress, ImportSource};
@@ -52,7 +51,7 @@ pub fn import(
     // This comes first, since opening our database turns a SQLite file into one with a write-ahead
     // log.
     refuse_the_same_file(&settings.url, &options.from)?;
-    let (mut source, mut options) = open_source(options)?;
+    let (mut source, mut options, other_users) = open_source(options)?;
     let target = open_target(settings, options.dry_run)?;
     let factor_options = FactorOptions::apply(&target, &mut source, &mut options)?;
     let options = &options;
@@ -65,6 +64,7 @@ pub fn import(
         refuse_wrong_name(&target, old, &table)?;
     }
     refuse_repeated_keys(&mut source, &table)?;
+    let issuers = provider_issuers(&mut source, options, table.related())?;
     let flags = FlagOptions::find(&target, (&table, options.renamed_from.as_deref()))?;
 
     let mut report = ImportReport::new(options);
@@ -72,6 +72,7 @@ pub fn import(
     report.closed_accounts = flags.remarks();
     report.factor_options = factor_options.remark(&table);
     report.source = table.notes().clone();
+    report.source.other_users = other_users;
     if !options.dry_run {
         // The emails of the rows are compared with current keys.
         for id in rewrite_email_keys(&target)?.conflicts {
@@ -87,7 +88,7 @@ pub fn import(
     let rows = source.count(table.name()).map_err(ImportError::Source)?;
     progress(ImportProgress::Users(rows));
     let items = ItemImport {
-        issuers: all_issuers(options),
+        issuers,
         keys: keys.filter(|_| options.require_totp),
         reads: table.related().reads(),
         factor_tables: table.related().factors().tables(),
@@ -187,24 +188,23 @@ fn missing_rows(accounts: u64) -> String {
     )
 }
 
-/// The issuers of providers. An option counts more than what is known.
-fn all_issuers(options: &ImportOptions) -> BTreeMap<String, String> {
-    let mut issuers = options.known_issuers.clone();
-    issuers.extend(options.issuers.clone());
-    issuers
-}
-
 /// Opens the source, and names the user table as it is called there.
-fn open_source(options: &ImportOptions) -> Result<(ForeignDatabase, ImportOptions), ImportError> {
+/// Also returns what the report says of users of another model.
+fn open_source(
+    options: &ImportOptions,
+) -> Result<(ForeignDatabase, ImportOptions, Option<String>), ImportError> {
     let mut options = options.clone();
-    let source = match &options.from {
-        ImportSource::Database(url) => ForeignDatabase::open(url).map_err(ImportError::Source)?,
+    let (source, other_users) = match &options.from {
+        ImportSource::Database(url) => {
+            let source = ForeignDatabase::open(url).map_err(ImportError::Source)?;
+            (source, None)
+        }
         ImportSource::Dump(path) => {
             options.table = dump::table_name(&options.table);
             dump::load(path, &options.table)?
         }
     };
-    Ok((source, options))
+    Ok((source, options, other_users))
 }
 
 fn open_target(settings: &DatabaseSettings, dry_run: bool) -> Result<Database, ImportError> {

@@ -20,6 +20,8 @@ pub struct SourceNotes {
     pub closing_tables: Vec<String>,
     /// The accounts with a second factor, by table or column.
     pub factors: BTreeMap<String, u64>,
+    /// What to know if a dump has another user model.
+    pub other_users: Option<String>,
     /// What to know if most rows lack an email.
     pub without_emails: Option<String>,
     /// What to know if rows may be missing.
@@ -68,6 +70,9 @@ impl fmt::Display for SourceNotes {
         }
         for (name, count) in &self.factors {
             write!(f, "\n    {count:>8} {}", name.escape_debug())?;
+        }
+        if let Some(remark) = &self.other_users {
+            write!(f, "\nUsers of another model: {remark}")?;
         }
         if let Some(remark) = &self.without_emails {
             write!(f, "\nEmails: {remark}")?;

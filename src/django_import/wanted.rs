@@ -29,6 +29,10 @@ impl WantedItems {
             "identities at providers whose issuers are unknown, not imported; see --issuer",
             "identity at a provider whose issuer is unknown, not imported; see --issuer",
         );
+        const STORED_ISSUER: CountLabel = (
+            "identities at providers of which only their own data says who they are, not imported; if one is this issuer, see --issuer",
+            "identity at a provider of which only its own data says who it is, not imported; if it is this issuer, see --issuer",
+        );
         let (mut items, mut unresolved) = (BTreeSet::new(), BTreeSet::new());
         let own = row.email.as_ref().map(|email| email.key.as_str());
         for address in &row.related.addresses {
@@ -44,15 +48,21 @@ impl WantedItems {
         for identity in &row.related.identities {
             let named = issuers.get(&identity.provider);
             tally.providers.insert(identity.provider.clone());
-            match named.or(identity.issuer.as_ref()) {
-                Some(issuer) => {
+            match (named, &identity.issuer) {
+                (Some(issuer), _) => {
                     let value = format!("{issuer} {}", identity.subject);
                     items.insert((ItemKind::Identity, value));
                 }
-                None => {
-                    let provider = identity.provider.escape_debug();
-                    tally.note(NO_ISSUER, format_args!("{} ({provider})", row.key));
+                (None, stored) => {
                     unresolved.insert(identity.subject.clone());
+                    let provider = identity.provider.escape_debug();
+                    match stored.as_ref().map(|issuer| issuer.escape_debug()) {
+                        Some(issuer) => {
+                            let row = format_args!("{} ({provider}: {issuer})", row.key);
+                            tally.note(STORED_ISSUER, row);
+                        }
+                        None => tally.note(NO_ISSUER, format_args!("{} ({provider})", row.key)),
+                    }
                 }
             }
         }

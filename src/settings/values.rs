@@ -8,6 +8,9 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use super::error::SettingsError;
+use super::reader::Reader;
+use super::source::Source;
 use crate::origin::is_local_path;
 
 /// The least length of a key of our own for HMAC-SHA-256, in bytes (RFC 7518, 3.2).
@@ -50,7 +53,23 @@ pub enum PasswordLogin {
 }
 
 impl PasswordLogin {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads `PASSWORD_LOGIN` alone, for commands that need few settings.
+    pub fn from_source(source: &Source) -> Result<Self, SettingsError> {
+        let mut reader = Reader::new(source);
+        let policy = Self::read(&mut reader);
+        reader.finish(policy)
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        reader.value(
+            "PASSWORD_LOGIN",
+            "unlinked",
+            "unlinked, superusers, all or off",
+            Self::parse,
+        )
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "unlinked" => Self::Unlinked,
             "superusers" => Self::Superusers,

@@ -13,6 +13,7 @@ mod copies;
 mod dump;
 mod ends;
 mod interrupted;
+mod issuers;
 mod items;
 mod kept_factors;
 mod keys;
@@ -21,6 +22,7 @@ mod legacy;
 mod loose;
 mod moves;
 mod notes;
+mod other_users;
 mod own_factors;
 mod passwords;
 mod profile_factors;
@@ -189,6 +191,33 @@ fn the_workos_id_column_links_accounts() {
     assert_eq!(counts(&without, 0), [1, 0, 3, 0]);
     assert_eq!(target.user(2).workos_user_id.as_deref(), Some("user_02"));
     assert_eq!(target.user(1).workos_user_id.as_deref(), Some("user_01"));
+}
+
+#[test]
+fn passwords_that_end_with_a_link_to_workos_are_counted() {
+    let (django, target) = (Django::new(), ImportTarget::new());
+    for id in 1..=5 {
+        django.add(id, &format!("{id}@example.com"));
+    }
+    django.run("ALTER TABLE auth_user ADD COLUMN workos varchar(64) NULL");
+    for id in 1..=5 {
+        django.set(id, "password = 'pbkdf2_sha256$1000$salt$AAAA'");
+    }
+    django.set(1, "workos = 'user_01'");
+    django.set(2, "workos = 'user_02', is_superuser = true");
+    django.set(3, "workos = 'user_03', password = ''");
+    let options = ["--workos-id-column", "workos"];
+    let line = |id: &str| format!("links this account to WorkOS: {id}");
+    let first = target.import_with_dry_run(&django, &options);
+    assert!(first.stdout.contains(&line("1")), "{first:#?}");
+    django.set(4, "workos = 'user_04'");
+    let second = target.import_with_dry_run(&django, &options);
+    assert!(second.stdout.contains(&line("4")), "{second:#?}");
+    django.set(5, "workos = 'user_05'");
+    let program = target.program(django.url(), &options);
+    let all = program.env("PASSWORD_LOGIN", "all").run().exits_with(0);
+    assert_eq!(counts(&all, 0), [0, 1, 4, 0]);
+    assert!(!all.stdout.contains("PASSWORD_LOGIN"), "{all:#?}");
 }
 
 #[test]

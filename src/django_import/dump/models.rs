@@ -1,5 +1,7 @@
 //! The models of a dump, and the names that Django gives to their tables and columns.
 
+use serde_json::{Map, Value};
+
 use crate::django_import::factor_table_names::may_hold_factors;
 
 /// The applications whose tables are read besides the user table and those of second factors: Django's groups,
@@ -12,7 +14,8 @@ const APPLICATIONS: [&str; 5] = [
     "token_blacklist",
 ];
 /// The foreign keys among these tables: model, field, and the model that the field refers to. The column of
-/// a foreign key is called like the field and `_id`. Every field `user` refers to the user table.
+/// a foreign key is called like the field and `_id`. Every field `user` refers to the user table, unless the dump has another
+/// user model.
 const FOREIGN_KEYS: [(&str, &str, &str); 6] = [
     (
         "account.emailconfirmation",
@@ -58,6 +61,8 @@ pub(super) const LISTS: [UserList; 2] = [
         target: "auth_permission",
     },
 ];
+/// The table of Django's own user model. A project with another one as `AUTH_USER_MODEL` has none.
+pub(super) const AUTH_USER: &str = "auth_user";
 /// The name of a model's table, `shop_user` for `shop.User`. A name of a table stays as it is.
 pub(in crate::django_import) fn table_name(model: &str) -> String {
     model.replace('.', "_").to_lowercase()
@@ -70,6 +75,12 @@ pub(super) fn is_wanted(model: &str, user_table: &str) -> bool {
     APPLICATIONS.contains(&application)
         || table == user_table
         || may_hold_factors(&table, user_table)
+}
+
+/// Whether a model is a user model of Django's.
+pub(super) fn is_user_model(model: &str, fields: &Map<String, Value>) -> bool {
+    let has = |field: &str| fields.contains_key(field);
+    table_name(model) == AUTH_USER || (has("password") && has("last_login"))
 }
 
 /// The table that a field of a model refers to.

@@ -1,11 +1,13 @@
 //! Django's tables, made of the objects of a dump. A dump names models and fields; tables and columns have
 //! Django's default names here.
 
+mod other_users;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::models::{LISTS, UserList, foreign_key, is_wanted, table_name};
+use super::models::{LISTS, UserList, foreign_key, is_user_model, is_wanted, table_name};
 use super::objects::DumpObject;
 use crate::db::DbError;
 use crate::db::source::{
@@ -24,6 +26,8 @@ pub(super) struct DumpTables {
     tables: BTreeMap<String, DumpTable>,
     /// Other models with an email and a password: one of them may be the user model.
     candidates: BTreeSet<String>,
+    /// The tables of models with a password and a last sign-in, as each user model of Django's has them.
+    user_models: BTreeSet<String>,
     /// The models whose objects are not copied.
     skipped: BTreeSet<String>,
     /// The number of rows in the tables of lists.
@@ -43,6 +47,7 @@ impl DumpTables {
             user_table: user_table.to_owned(),
             tables: BTreeMap::new(),
             candidates: BTreeSet::new(),
+            user_models: BTreeSet::new(),
             skipped: BTreeSet::new(),
             links: 0,
         })
@@ -62,6 +67,9 @@ impl DumpTables {
         } = object;
         if self.skips(&model) {
             return Ok(());
+        }
+        if !self.tables.contains_key(&model) && is_user_model(&model, &fields) {
+            self.user_models.insert(table_name(&model));
         }
         if !is_wanted(&model, &self.user_table) && !self.is_of_interest(&model, &fields) {
             let is_candidate = fields.contains_key("password") && fields.contains_key("email");
@@ -242,6 +250,10 @@ impl DumpTables {
 }
 
 impl DumpTable {
+    fn has_user_field(&self) -> bool {
+        self.fields.iter().any(|field| field == "user")
+    }
+
     /// The values of an object in the order of the columns. Every object of a dump has the same fields.
     fn row(
         &self,

@@ -91,6 +91,10 @@ impl ImportPlanner {
             email_verified: is_verified,
             ..self.account(id, row, &email, password)
         };
+        if account.workos_user_id.is_some() {
+            let (password, superuser) = (&account.password, account.is_superuser);
+            self.note_link(&mut plan.tally, row, password, superuser);
+        }
         plan.tally.count_account(account.is_active);
         plan.new.push((account, record));
         Ok(None)

@@ -164,6 +164,10 @@ impl ImportPlanner {
             is_withheld,
             has_password: is_usable(password),
         });
+        if changes.workos_user_id.is_some() && user.workos_user_id.is_none() {
+            let superuser = changes.is_superuser.unwrap_or(user.is_superuser);
+            self.note_link(&mut plan.tally, row, password, superuser);
+        }
         plan.tally.count_account(is_open);
         plan.changed.push(PlannedUpdate {
             gives_up_email,

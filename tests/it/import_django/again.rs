@@ -8,6 +8,7 @@ use vestibule::sessions::NewSession;
 
 use super::timestamp;
 use crate::support::django::{Django, ImportTarget, counts};
+use crate::support::program::Program;
 
 pub(super) fn imported() -> (Django, ImportTarget) {
     let (django, target) = (Django::new(), ImportTarget::new());
@@ -161,6 +162,51 @@ fn an_account_deactivated_here_is_never_reactivated() {
     let user = target.user(1);
     // The trigger incremented the token version once.
     assert!(!user.is_active && user.token_version == 1, "{user:?}");
+}
+
+fn run_command(target: &ImportTarget, command: &str, email: &str) {
+    let program = Program::with_settings(&[command, email]);
+    program
+        .env("DATABASE_URL", target.url())
+        .run()
+        .exits_with(0);
+}
+
+/// Such as one that is banned for a week.
+#[test]
+fn an_account_that_django_has_closed_can_be_closed_here_for_good() {
+    let (django, target) = imported();
+    for id in 1..=3 {
+        django.set(id, "is_active = false");
+    }
+    target.import(&django, &[]);
+    for email in ["1@example.com", "2@example.com"] {
+        run_command(&target, "deactivate", email);
+    }
+    run_command(&target, "activate", "2@example.com");
+    target.import(&django, &[]);
+    // An account that was opened here stays open.
+    assert_eq!(
+        [1, 2, 3].map(|id| target.user(id).is_active),
+        [false, true, false]
+    );
+    for id in 1..=3 {
+        django.set(id, "is_active = true");
+    }
+    let output = target.import(&django, &[]);
+    let line = "1 account opened that an earlier import closed: 3";
+    assert!(output.stdout.contains(line), "{output:#?}");
+    target.import(&django, &[]);
+    assert_eq!(
+        [1, 2, 3].map(|id| target.user(id).is_active),
+        [false, true, true]
+    );
+    // One that was closed here alone, and opened again, follows Django.
+    run_command(&target, "deactivate", "3@example.com");
+    run_command(&target, "activate", "3@example.com");
+    django.set(3, "is_active = false");
+    target.import(&django, &[]);
+    assert!(!target.user(3).is_active);
 }
 
 /// Django projects often anonymize users who leave.

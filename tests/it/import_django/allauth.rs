@@ -13,10 +13,11 @@ use crate::support::program::Program;
 use crate::support::real_django::{RealAllauth, RealDjango, dumpdata};
 use crate::support::tokens::token_claims;
 
-/// Google's issuer and that of `carol`'s stored ID token.
+/// Google's issuer and that of `carol`'s ID token.
 const GOOGLE: &str = "https://accounts.google.com";
 const ACME: &str = "https://id.acme.example";
 const OKTA: &str = "https://acme.okta.example";
+const WITH_ACME: [&str; 2] = ["--issuer", "acme=https://id.acme.example"];
 const WITH_OKTA: [&str; 2] = ["--issuer", "okta=https://acme.okta.example"];
 
 fn real() -> (Django, ImportTarget) {
@@ -54,10 +55,11 @@ fn verified_addresses_identities_and_groups_are_imported() {
     assert_eq!(counts(&output, 0), [9, 0, 0, 0]);
     for line in [
         "       3 further email addresses\n",
-        "       2 identities\n",
+        "       1 identity\n",
         "       3 group memberships\n",
         "1 further email address that is not verified, not imported: 1\n",
         "2 identities at providers whose issuers are unknown, not imported; see --issuer: 4 (",
+        "1 identity at a provider of which only its own data says who it is, not imported; if it is this issuer, see --issuer: 4 (acme: https://id.acme.example)",
         "second factor not imported, so that a password alone lets these accounts in (see --require-totp):\n    5, 6, 7, 8, 9\n",
         "Not imported, by table:",
         "       3 auth_user_user_permissions\n",
@@ -83,7 +85,7 @@ fn verified_addresses_identities_and_groups_are_imported() {
             ("root@work.example".to_owned(), 3)
         ]
     );
-    let expected = owned([(GOOGLE, "1001", 4), (ACME, "c7", 4)]);
+    let expected = owned([(GOOGLE, "1001", 4)]);
     assert_eq!(links(&target), expected);
     assert_eq!(
         groups(&target),
@@ -126,7 +128,7 @@ fn a_dump_with_allauths_tables_is_imported_as_the_database_is() {
 #[test]
 fn the_issuer_of_a_provider_can_be_named() {
     let (django, target) = real();
-    target.import(&django, &WITH_OKTA);
+    target.import(&django, &[&WITH_OKTA[..], &WITH_ACME].concat());
     // The subject is Okta's, not the address that allauth uses as `uid`.
     let expected = owned([(GOOGLE, "1001", 4), (OKTA, "00u1", 4), (ACME, "c7", 4)]);
     assert_eq!(links(&target), expected);
@@ -163,7 +165,7 @@ fn a_later_import_restores_nothing_that_was_removed_here() {
 #[test]
 fn changes_in_django_are_imported_and_removals_too() {
     let (django, target) = real();
-    target.import(&django, &[]);
+    target.import(&django, &WITH_ACME);
     django.run(
         "DELETE FROM auth_user_groups WHERE user_id = 1; \
          DELETE FROM socialaccount_socialaccount WHERE provider = 'google'; \
@@ -197,7 +199,7 @@ fn changes_in_django_are_imported_and_removals_too() {
 #[test]
 fn nothing_is_added_to_an_account_whose_password_was_changed_here() {
     let (django, target) = real();
-    target.import(&django, &[]);
+    target.import(&django, &WITH_ACME);
     target.change(|conn| {
         let carol = users::table.find(4);
         diesel::update(carol)
@@ -349,7 +351,7 @@ fn an_issuer_is_checked_and_a_provider_without_identities_is_noted() {
         "--issuer",
         " okta = https://acme.okta.example/ ",
         "--issuer",
-        "octa=https://acme.okta.example",
+        "octa=https://other.okta.example",
     ];
     let output = target.import(&django, &trimmed);
     let note =

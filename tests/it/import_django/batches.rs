@@ -8,7 +8,7 @@ use vestibule::clock::Clock;
 use vestibule::db::schema::{django_imports, users};
 use vestibule::db::source::ForeignDatabase;
 use vestibule::django_import::{ImportOptions, ImportSource, import};
-use vestibule::settings::{DatabaseSettings, DatabaseUrl, LoginField, Source};
+use vestibule::settings::{DatabaseSettings, DatabaseUrl, LoginField, PasswordLogin, Source};
 
 use crate::django_differential::random::Random;
 use crate::support::django::{Django, ImportTarget, counts};
@@ -159,6 +159,7 @@ pub(super) fn run(
         all_active: false,
         workos_id_column: has_links.then(|| "workos".to_owned()),
         login_field: field,
+        password_login: PasswordLogin::Unlinked,
         emails_verified: false,
         legacy_hashers: false,
         issuers: BTreeMap::new(),

@@ -266,17 +266,12 @@ fn a_closed_account_takes_no_identity_and_no_workos_user_from_an_open_one() {
         ImportTarget::new(),
     );
     django.run("ALTER TABLE auth_user ADD COLUMN workos text");
-    let options = [
-        "--workos-id-column",
-        "workos",
-        "--issuer",
-        "work=https://accounts.google.com",
-    ];
+    let options = ["--workos-id-column", "workos"];
     target.import_with_dry_run(&django, &options);
     // New in Django for both accounts, of which it has closed the first.
     django.run(
         "UPDATE auth_user SET workos = 'user_01', is_active = (id = 2); \
-         INSERT INTO socialaccount_socialaccount VALUES (1, 'work', 'g1', '{}', 1), (2, 'google', 'g1', '{}', 2)",
+         INSERT INTO socialaccount_socialaccount VALUES (1, 'google', 'old', '{\"sub\": \"g1\"}', 1), (2, 'google', 'g1', '{}', 2)",
     );
     let output = target.import_with_dry_run(&django, &options);
     prints(
