@@ -20,6 +20,7 @@ const SETTINGS: &str = concat!(
     include_str!("../../../src/settings/retention.rs"),
     include_str!("../../../src/settings/superuser.rs"),
     include_str!("../../../src/settings/tokens.rs"),
+    include_str!("../../../src/settings/values.rs"),
     include_str!("../../../src/settings/workos.rs")
 );
 
