@@ -1,4 +1,4 @@
-//! The open WorkOS session of a request: that of its access token, else that of the browser.
+//! The open WorkOS session of a request: that of its bearer token, else that of the browser.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::ApiError;
-use super::bearer::{not_signed_in, user_of_token};
+use super::bearer::{bearer_token, not_signed_in, user_of_token};
 use super::exchange::failure::exchange_error;
 use crate::error::Error;
 use crate::http::session_user::{MaybeUser, SessionOver};
@@ -18,9 +18,10 @@ use crate::renewal::{RenewalRequest, SessionStatus};
 use crate::sessions::{BrowserSession, Impersonator, SessionState};
 use crate::state::AppState;
 
-/// The open WorkOS session of a request: that of the access token in the `Authorization` header, else of the access
-/// token in the policy cookie, else the browser's. It has been renewed if it was due. Without any of them the response
-/// is 401; it is 409 for a token of a sign-in without WorkOS.
+/// The open WorkOS session of a request: that of the access token in the `Authorization` header, else the browser's,
+/// else that of the access token in the policy cookie. As on a page, the policy cookie of a browser that has a session
+/// does not matter: it may have expired. The session has been renewed if it was due. Without any of them the response is
+/// 401; it is 409 for a token of a sign-in without WorkOS.
 pub struct TokenOrSession {
     /// The session.
     pub session_id: SessionId,
@@ -42,10 +43,13 @@ impl FromRequest for TokenOrSession {
         let request = request.clone();
         async move {
             let app = AppState::of(&request).map_err(Error::from)?;
-            match Self::of_token(&request, &app).await? {
-                Some(session) => Ok(session),
-                None => Self::of_browser(&request, &app).await,
+            if bearer_token(&request, &app.settings.api)?.is_none()
+                && let Some(session) = Self::of_browser(&request, &app).await?
+            {
+                return Ok(session);
             }
+            let session = Self::of_token(&request, &app).await?;
+            session.ok_or_else(|| not_signed_in(&request, &app.settings))
         }
         .boxed_local()
     }
@@ -77,19 +81,22 @@ impl TokenOrSession {
         }
     }
 
-    async fn of_browser(request: &HttpRequest, app: &AppState) -> Result<Self, ApiError> {
+    /// The browser's session; `None` without one that is open.
+    async fn of_browser(request: &HttpRequest, app: &AppState) -> Result<Option<Self>, ApiError> {
         let MaybeUser(state) = MaybeUser::extract(request).await?;
-        let state = state.ok_or_else(|| not_signed_in(request, &app.settings))?;
+        let Some(state) = state else {
+            return Ok(None);
+        };
         let known = app.known_sessions.of(&state).await.map_err(Error::from)?;
         // Without a row the session was deleted a moment ago.
         let known = known.ok_or_else(|| not_signed_in(request, &app.settings))?;
-        Ok(Self {
+        Ok(Some(Self {
             session_id: state.session_id.clone(),
             user_id: state.user_id,
             organization_id: known.facts.organization_id.clone(),
             impersonator: state.impersonator.clone(),
             cookie: Some(state),
-        })
+        }))
     }
 
     /// The 401 of a session that has ended meanwhile, and whose cookie is removed.

@@ -48,6 +48,24 @@ fn assert_in_tandem(app: &TestApp, access: &str) {
     assert_claims(app, access, TANDEM, "member", &["reports:read"]);
 }
 
+#[tokio::test]
+async fn an_expired_policy_cookie_does_not_hide_the_session() {
+    let app = TestApp::builder()
+        .setting("AUTH_COOKIE_NAME", "tofu-web")
+        .start();
+    let twyla = in_organization(&app, TWYLA, ORCHARDS).await;
+    twyla.post_json(SESSION, &json!({})).await;
+    let expired = twyla.cookie("/", "tofu-web").unwrap();
+    app.advance(301);
+    assert_eq!(twyla.get_me().await.json["code"], "token_not_valid");
+    let answer = switch(&app, &twyla, TANDEM).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert_in_tandem(&app, &answer.text("access_token"));
+    // The browser has the new token.
+    assert_ne!(twyla.cookie("/", "tofu-web"), Some(expired));
+    assert_eq!(twyla.get_me().await.json["role"], "member");
+}
+
 async fn role_of(app: &TestApp, access: &str) -> Value {
     let me = app.visitor().get_me_with_token(access).await;
     assert_eq!(me.status, StatusCode::OK, "{me:?}");

@@ -104,6 +104,37 @@ async fn sessions_and_bearer_tokens_get_workos_token() {
     assert_eq!(claims(&ask(&twyla).await)["role"], "member");
 }
 
+/// The access token in the policy's cookie lasts five minutes, the session days.
+#[tokio::test]
+async fn a_session_counts_whatever_the_policys_cookie_holds() {
+    let app = app().setting("AUTH_COOKIE_NAME", "tofu-web").start();
+    let ada = app.signed_in(ADA).await;
+    access_token(&ada).await;
+    let expired = ada.cookie("/", "tofu-web").unwrap();
+    let session = ada.cookie("/", "sessionid").unwrap();
+    let sid = app.only_session().workos_sid.unwrap().to_string();
+    app.advance(301);
+    let olive = app.signed_in("olive@example.com").await;
+    access_token(&olive).await;
+    let foreign = olive.cookie("/", "tofu-web").unwrap();
+    let with_cookies = async |cookies: &str| {
+        let answer = app.visitor().get_with_cookies(ROUTE, cookies).await;
+        ApiResponse::of_json(answer).await
+    };
+    for token in [expired.as_str(), foreign.as_str(), "nonsense"] {
+        let answer = with_cookies(&format!("sessionid={session}; tofu-web={token}")).await;
+        assert_eq!(claims(&answer)["sid"], sid, "{token}");
+    }
+    // Without a session the token decides.
+    claims(&with_cookies(&format!("tofu-web={foreign}")).await);
+    let refused = with_cookies(&format!("tofu-web={expired}")).await;
+    assert_problem(&refused, StatusCode::UNAUTHORIZED, "token_not_valid");
+    // A bearer token is meant, also if it is not valid.
+    let bearer = ada.request(Method::GET, ROUTE).bearer_auth(&expired);
+    let refused = ApiResponse::of_json(bearer.send().await.unwrap()).await;
+    assert_problem(&refused, StatusCode::UNAUTHORIZED, "token_not_valid");
+}
+
 #[tokio::test]
 async fn the_token_is_renewed_before_it_expires() {
     let app = app().start();
