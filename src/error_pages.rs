@@ -13,6 +13,7 @@ use crate::api::ApiError;
 use crate::api::bearer::not_signed_in;
 use crate::api::error::BEARER;
 use crate::error::{Error, ErrorChain, PublicError};
+use crate::http::accepts::accepts;
 use crate::middleware::{ErrorPageUser, request_id};
 use crate::settings::PasswordLogin;
 use crate::state::AppState;
@@ -135,15 +136,9 @@ fn is_api_path(request: &HttpRequest) -> bool {
 
 /// Whether a script sent the request: it cannot use a redirect to a log-in page.
 fn wants_json(request: &HttpRequest) -> bool {
-    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let accepts = header("accept").unwrap_or_default();
-    let accepts = |kind: &str| {
-        accepts
-            .windows(kind.len())
-            .any(|part| part == kind.as_bytes())
-    };
-    let is_script = header("sec-fetch-dest") == Some(b"empty");
-    !accepts("text/html") && (is_script || accepts("application/json"))
+    let destination = request.headers().get("sec-fetch-dest");
+    let is_script = destination.is_some_and(|destination| destination == "empty");
+    !accepts(request, "text/html") && (is_script || accepts(request, "application/json"))
 }
 
 /// The API's 401 instead of a redirect to the log-in.

@@ -1,5 +1,6 @@
 //! Request extractors, forms and encrypted cookies that the pages ([`crate::web`]) and the JSON API ([`crate::api`]) share.
 
+pub mod accepts;
 pub mod charset;
 pub mod encrypted_cookie;
 pub mod form_data;

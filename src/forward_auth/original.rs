@@ -1,9 +1,10 @@
 //! The request that a proxy asks about.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use url::Url;
 
+use crate::http::accepts::accepts;
 use crate::http::site::Site;
 use crate::links::login_url;
 use crate::middleware::is_from_trusted_proxy;
@@ -20,6 +21,9 @@ pub(super) struct OriginalRequest {
     uri: Option<String>,
     /// Host and port, if the proxy says so.
     authority: Option<String>,
+    /// Host and port of the site that the proxy has asked, by `Host`. A sign-in there is open to everybody, so no trust
+    /// is needed.
+    asked: String,
     /// Whether a trusted proxy says so. Other hosts are believed only then.
     is_trusted: bool,
     /// Whether a browser opens a page, and the proxy has said which.
@@ -38,9 +42,10 @@ impl OriginalRequest {
             .unwrap_or(request.method().as_str());
         let is_read = matches!(method, "GET" | "HEAD");
         Self {
-            is_navigation: uri.is_some() && is_read && wants_page(headers),
+            is_navigation: uri.is_some() && is_read && wants_page(request),
             uri: uri.map(str::to_owned).or_else(|| of_envoy(request)),
             authority: text(headers, "x-forwarded-host").map(str::to_owned),
+            asked: Site::of(request, settings).origin.authority().to_owned(),
             is_trusted: is_from_trusted_proxy(request, &settings.trusted_proxies),
         }
     }
@@ -56,10 +61,12 @@ impl OriginalRequest {
 
     fn target<'a>(&self, settings: &'a Settings) -> Option<(Site<'a>, String)> {
         let public = Site::public(settings);
-        let uri = self.uri.as_deref()?;
+        let Some(uri) = self.uri.as_deref() else {
+            return Some((Site::at(&self.asked, settings)?, String::new()));
+        };
         let (authority, path) = if uri.starts_with('/') {
-            let here = public.origin.authority().to_owned();
-            (self.authority.clone().unwrap_or(here), uri.to_owned())
+            let authority = self.authority.as_ref().unwrap_or(&self.asked);
+            (authority.clone(), uri.to_owned())
         } else {
             let url = Url::parse(uri).ok()?;
             let origin = Origin::of(&url)?;
@@ -69,10 +76,11 @@ impl OriginalRequest {
             let path = &url[url::Position::BeforePath..];
             (authority.to_owned(), path.to_owned())
         };
-        let site = Site::at(&authority, settings);
-        if let Some(site) =
-            site.filter(|site| *site.origin == settings.public_url || self.is_trusted)
-        {
+        let is_believed = |site: &Site<'_>| {
+            let authority = site.origin.authority();
+            self.is_trusted || *site.origin == settings.public_url || authority == self.asked
+        };
+        if let Some(site) = Site::at(&authority, settings).filter(is_believed) {
             return Some((site, site.page_target(&path).unwrap_or_default()));
         }
         settings.session_cookie_domain_of(&host_name(&authority)?)?;
@@ -88,9 +96,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Whether a browser opens a page: scripts say that they fetch, and rarely accept HTML.
-fn wants_page(headers: &HeaderMap) -> bool {
-    let accepts = text(headers, ACCEPT.as_str()).is_some_and(|accept| accept.contains("text/html"));
-    accepts && text(headers, "sec-fetch-dest") != Some("empty")
+fn wants_page(request: &HttpRequest) -> bool {
+    let is_script = text(request.headers(), "sec-fetch-dest") == Some("empty");
+    accepts(request, "text/html") && !is_script
 }
 
 /// The path and query of the original request behind the route.

@@ -88,6 +88,21 @@ impl SessionUser {
         &self.known.facts.workos.claims
     }
 
+    /// The user's id in the application, as the application told WorkOS.
+    pub fn external_id(&self) -> Option<&str> {
+        self.known.facts.workos.external_id.as_deref()
+    }
+
+    /// The user's metadata, as the application told WorkOS.
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.known.facts.workos.metadata
+    }
+
+    /// The user's language, such as `en-GB`.
+    pub fn locale(&self) -> Option<&str> {
+        self.known.facts.workos.locale.as_deref()
+    }
+
     /// The impersonator, in an impersonated session.
     pub fn impersonator(&self) -> Option<&Impersonator> {
         self.state.impersonator.as_ref()

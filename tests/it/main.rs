@@ -35,6 +35,7 @@ mod email_keys;
 mod event_poller;
 mod exchange_budget;
 mod forward_auth;
+mod guards;
 mod health;
 mod hosts;
 mod import_django;
@@ -66,3 +67,6 @@ mod webhooks;
 mod workos_connections;
 mod workos_emulate;
 mod workos_faults;
+
+// The page in `guards`, and the template that it extends, are written for vestibule's own crate.
+use vestibule::{error, http, web};

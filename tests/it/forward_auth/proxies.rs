@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::site::{BOTH, ProxiedSite, ProxyKind, examples};
 use super::{OLIVE, header};
+use crate::organization::{ORCHARDS, TANDEM, TWYLA, switch};
 use crate::support::api::PASSWORD;
 use crate::support::app::{TestApp, location};
 use crate::support::client::HOSTS;
@@ -15,34 +16,61 @@ use crate::support::raw;
 
 const PAGE: (&str, &str) = ("accept", "text/html");
 
+/// Signs Twyla, who is in two organisations, in to this one.
+async fn sign_in_to(site: &ProxiedSite, organization: &str) {
+    let id = site.app.organization(organization);
+    let target = format!("/auth/login?provider=authkit&organization_id={id}");
+    let authorize = site.proxy.start_login(&target).await;
+    let callback = site.proxy.authorize(&authorize, TWYLA).await;
+    let answer = site.proxy.get(callback.as_str()).await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+}
+
+/// What the proxy answers if vestibule answers 503: nginx has 500 for whatever is not 2xx, 401 or 403.
+fn unavailable(kind: ProxyKind) -> StatusCode {
+    match kind {
+        ProxyKind::Nginx => StatusCode::INTERNAL_SERVER_ERROR,
+        ProxyKind::Caddy => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
 #[tokio::test]
 async fn the_application_learns_who_the_user_is_and_clients_cannot_say_so() {
     for kind in BOTH {
         let site = ProxiedSite::start(kind, TestApp::builder()).await;
         site.app.workos().set_permissions("admin", &["posts:read"]);
-        site.proxy.sign_in(OLIVE).await;
+        sign_in_to(&site, ORCHARDS).await;
         let cookies = site.proxy.cookies("/");
         let page = site.get(&cookies, &[PAGE]).await;
         assert_eq!(page.status(), StatusCode::OK, "{kind:?}");
         let page = page.text().await.unwrap();
-        for shown in ["Hello, Olive", "<dd>admin</dd>", "<dd>posts:read</dd>"] {
+        for shown in ["Hello, Twyla", "<dd>admin</dd>", "<dd>posts:read</dd>"] {
             assert!(page.contains(shown), "{kind:?}: {shown}: {page}");
         }
         let forged = [("X-Auth-Name", "Mallory"), ("X-Auth-Token", "a.b.c")];
         let page = site.get(&cookies, &forged).await.text().await.unwrap();
-        assert!(page.contains("Hello, Olive"), "{kind:?}: {page}");
+        assert!(page.contains("Hello, Twyla"), "{kind:?}: {page}");
         // Not signed in: a page, a script, and a client that claims to be somebody.
-        let answer = site.get("", &[PAGE]).await;
-        assert_eq!(answer.status(), StatusCode::FOUND, "{kind:?}");
-        let next = "/auth/login?next=%2Freports%3Fyear%3D2026";
-        assert!(location(&answer).ends_with(next), "{}", location(&answer));
+        for headers in [PAGE, ("accept", "application/xml, TEXT/HTML;q=0.9")] {
+            let answer = site.get("", &[headers]).await;
+            assert_eq!(answer.status(), StatusCode::FOUND, "{kind:?}");
+            let next = "/auth/login?next=%2Freports%3Fyear%3D2026";
+            assert!(location(&answer).ends_with(next), "{}", location(&answer));
+        }
         for headers in [&[][..], &forged] {
             let answer = site.get("", headers).await;
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
         }
-        // vestibule's own pages pass through.
+        // vestibule's own pages pass through, and so does a switch of the organisation.
         let account = site.proxy.get_with_cookies("/account", &cookies).await;
         assert_eq!(account.status(), StatusCode::OK, "{kind:?}");
+        let switched = switch(&site.app, &site.proxy, TANDEM).await;
+        assert_eq!(switched.status(), StatusCode::FOUND, "{kind:?}");
+        for cookies in [&cookies, &site.proxy.cookies("/")] {
+            let page = site.get(cookies, &[PAGE]).await.text().await.unwrap();
+            assert!(page.contains("<dd>member</dd>"), "{kind:?}: {page}");
+            assert!(!page.contains("posts:read"), "{kind:?}: {page}");
+        }
         let logged_out = site.proxy.post("/auth/logout").await;
         let status = logged_out.status();
         let body = logged_out.text().await.unwrap();
@@ -80,14 +108,17 @@ async fn a_sign_in_returns_to_an_application_on_another_host() {
 async fn a_session_is_renewed_behind_the_proxy() {
     for kind in BOTH {
         let builder = TestApp::builder().setting("SESSION_STALE_GRACE", "60");
-        let site = ProxiedSite::start(kind, builder).await;
+        let required = "permission=posts:read";
+        let site = ProxiedSite::requiring(kind, required, builder).await;
         let app = &site.app;
         app.workos()
             .set_access_token_lifetime(Duration::from_secs(20));
+        app.workos().set_permissions("admin", &["posts:read"]);
         site.proxy.sign_in(OLIVE).await;
         let cookies = site.proxy.cookies("/");
         assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
-        app.workos().set_permissions("admin", &["posts:write"]);
+        let both = ["posts:read", "posts:write"];
+        app.workos().set_permissions("admin", &both);
         app.advance(20);
         let answer = site.get(&cookies, &[]).await;
         assert_eq!(answer.status(), StatusCode::OK, "{kind:?}");
@@ -105,14 +136,56 @@ async fn a_session_is_renewed_behind_the_proxy() {
         assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
         app.advance(80);
         let answer = site.get(&cookies, &[]).await;
-        let expected = match kind {
-            // nginx gives 500 for whatever is not 2xx, 401 or 403.
-            ProxyKind::Nginx => StatusCode::INTERNAL_SERVER_ERROR,
-            ProxyKind::Caddy => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        assert_eq!(answer.status(), expected, "{kind:?}");
+        assert_eq!(answer.status(), unavailable(kind), "{kind:?}");
         assert_eq!(header(&answer, "x-auth-token"), "");
+        app.restore_workos();
+        assert_loss_of_permission_and_session(kind, &site).await;
+        assert_database_outage(kind, &site).await;
     }
+}
+
+/// The proxy requires `posts:read`. The answer is vestibule's behind Caddy, and nginx's own behind nginx.
+async fn assert_loss_of_permission_and_session(kind: ProxyKind, site: &ProxiedSite) {
+    let app = &site.app;
+    site.proxy.sign_in(OLIVE).await;
+    let cookies = site.proxy.cookies("/");
+    assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
+    app.workos().set_permissions("admin", &["posts:write"]);
+    app.advance(20);
+    let script = ("accept", "application/json");
+    for (headers, body) in [(PAGE, "the permission"), (script, "permission_denied")] {
+        let answer = site.get(&cookies, &[headers]).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{kind:?}");
+        let text = answer.text().await.unwrap();
+        let of_vestibule = text.contains(body) && text.contains("posts:read");
+        assert_eq!(of_vestibule, kind == ProxyKind::Caddy, "{kind:?}: {text}");
+        assert!(!text.contains("Hello"), "{kind:?}: {text}");
+    }
+    app.workos().set_permissions("admin", &["posts:read"]);
+    app.advance(20);
+    assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
+    for session in app.sessions() {
+        app.workos().revoke_session(&session.workos_sid.unwrap());
+    }
+    app.advance(20);
+    let answer = site.get(&cookies, &[]).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
+    let answer = site.get(&cookies, &[PAGE]).await;
+    assert_eq!(answer.status(), StatusCode::FOUND, "{kind:?}");
+}
+
+/// Facts in memory are used until the session is due. Who has no session is told so also then.
+async fn assert_database_outage(kind: ProxyKind, site: &ProxiedSite) {
+    site.proxy.sign_in(OLIVE).await;
+    let cookies = site.proxy.cookies("/");
+    assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
+    site.app.hide_session_tables();
+    assert_eq!(site.get(&cookies, &[]).await.status(), StatusCode::OK);
+    site.app.advance(20);
+    let answer = site.get(&cookies, &[PAGE]).await;
+    assert_eq!(answer.status(), unavailable(kind), "{kind:?}");
+    let answer = site.get("", &[]).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{kind:?}");
 }
 
 /// What the application reads of a request with these header lines.

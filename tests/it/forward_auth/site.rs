@@ -80,6 +80,19 @@ impl ProxiedSite {
         Self::start_with(kind, "localhost", builder, EXAMPLE, |example| example).await
     }
 
+    /// The same with a proxy that lets only users pass who have the rights of this query.
+    pub(super) async fn requiring(kind: ProxyKind, query: &str, builder: TestAppBuilder) -> Self {
+        let change = |example: String| {
+            let line = match kind {
+                ProxyKind::Nginx => ("/auth/verify;", format!("/auth/verify?{query};")),
+                ProxyKind::Caddy => ("/auth/verify?\n", format!("/auth/verify?{query}\n")),
+            };
+            assert!(example.contains(line.0), "{example}");
+            example.replace(line.0, &line.1)
+        };
+        Self::start_with(kind, "localhost", builder, EXAMPLE, change).await
+    }
+
     /// The same with vestibule on this host, for applications on other hosts.
     pub(super) async fn on_host(kind: ProxyKind, host: &str, builder: TestAppBuilder) -> Self {
         let change = |example: String| {

@@ -3,7 +3,7 @@
 use reqwest::{Method, Url};
 
 use super::{on_a, separate, shared, urls};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, location};
 use crate::support::steps::query;
 
 const PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1");
@@ -98,4 +98,32 @@ async fn a_host_with_its_own_redirect_uri_signs_in_there() {
     let found = sign_in(&untrusted, &headers).await;
     assert_eq!(found.1, None);
     drop(a);
+}
+
+/// The nginx of docs/forward-auth.md passes `Host` on, and names the page by its path.
+#[tokio::test]
+async fn a_sign_in_stays_on_the_host_that_the_proxy_passes_on() {
+    let app = separate(TestApp::builder()).start();
+    let [a, b] = urls(&app.settings);
+    let host = b.strip_prefix("http://").unwrap();
+    let there = (b.clone(), Some("/reports".to_owned()));
+    for uri in ["x-original-uri", "x-forwarded-uri"] {
+        let headers = [("host", host), (uri, "/reports")];
+        assert_eq!(sign_in(&app, &headers).await, there, "{uri}");
+    }
+    assert_eq!(sign_in(&app, &[("host", host)]).await, (b.clone(), None));
+    // Nobody but a trusted proxy names a host besides the one that was asked.
+    for named in ["evil.example", a.strip_prefix("http://").unwrap(), host] {
+        let headers = [("x-forwarded-host", named), ("x-original-uri", "/reports")];
+        let (origin, next) = sign_in(&app, &headers).await;
+        assert_eq!(origin, a, "{named}");
+        assert_eq!(next.is_some(), a.ends_with(named), "{named}");
+    }
+    let request = app.visitor().request(Method::GET, "/auth/verify");
+    let request = request.header("host", host).header("accept", "text/html");
+    let answer = request.header("x-original-uri", "/reports").send().await;
+    assert_eq!(
+        location(&answer.unwrap()),
+        format!("{b}/auth/login?next=%2Freports")
+    );
 }
