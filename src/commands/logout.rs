@@ -47,7 +47,7 @@ pub(super) fn end_at_workos(
 ) -> Result<(), CommandError> {
     let now = Clock::system().now();
     database.write_blocking(|conn| {
-        WorkosRevocation::make_waiting_due(conn, user_id, now).map_err(DbError::from)
+        WorkosRevocation::settle(conn, user_id, None, now).map_err(DbError::from)
     })?;
     let count = || {
         database.read_blocking(move |conn| {

@@ -62,11 +62,7 @@ impl WorkosRevocation {
     ) -> QueryResult<()> {
         for sid in sids {
             if !Self::insert(conn, sid, Priority::Ended, now, due_at_once(now))? {
-                let waiting = waiting(now).filter(workos_revocations::sid.eq(sid));
-                diesel::update(waiting).set(due_first(now)).execute(conn)?;
-                diesel::update(workos_revocations::table.find(sid))
-                    .set(workos_revocations::priority.eq(Priority::Ended as i32))
-                    .execute(conn)?;
+                Self::raise(conn, std::slice::from_ref(sid), now)?;
             }
         }
         Ok(())
@@ -89,13 +85,26 @@ impl WorkosRevocation {
             None => None,
         };
         let others = workos_revocations::sid.ne(kept.as_deref().unwrap_or_default());
-        let waiting = waiting(now).filter(workos_revocations::sid.eq_any(sids_of(user_id)));
-        diesel::update(waiting.filter(others))
-            .set(due_first(now))
+        let requested: Vec<WorkosSid> = workos_revocations::table
+            .filter(workos_revocations::sid.eq_any(sids_of(user_id)))
+            .filter(others)
+            .select(workos_revocations::sid)
+            .load(conn)?;
+        match requested.is_empty() {
+            true => Ok(()),
+            false => Self::raise(conn, &requested, now),
+        }
+    }
+
+    /// Makes requests due that wait for a browser, and lets no sign-in withdraw any of these.
+    fn raise(conn: &mut Conn, sids: &[WorkosSid], now: Timestamp) -> QueryResult<()> {
+        let these = || workos_revocations::table.filter(workos_revocations::sid.eq_any(sids));
+        diesel::update(these())
+            .filter(workos_revocations::attempts.eq(0))
+            .filter(workos_revocations::next_attempt_at.gt(now))
+            .set(workos_revocations::next_attempt_at.eq(due_at_once(now)))
             .execute(conn)?;
-        let all =
-            workos_revocations::table.filter(workos_revocations::sid.eq_any(sids_of(user_id)));
-        diesel::update(all.filter(others))
+        diesel::update(these())
             .set(workos_revocations::priority.eq(Priority::Ended as i32))
             .execute(conn)?;
         Ok(())
@@ -158,16 +167,6 @@ impl WorkosRevocation {
                 .execute(conn)
         })?;
         Ok(inserted.is_some())
-    }
-
-    /// Makes the sessions of a user due that still wait for a browser.
-    pub fn make_waiting_due(
-        conn: &mut Conn,
-        user_id: UserId,
-        now: Timestamp,
-    ) -> QueryResult<usize> {
-        let waiting = waiting(now).filter(workos_revocations::sid.eq_any(sids_of(user_id)));
-        diesel::update(waiting).set(due_first(now)).execute(conn)
     }
 
     /// Up to `limit` sessions that are due and that no process is revoking: of this user, or of all. `now`: by the
@@ -236,29 +235,10 @@ impl WorkosRevocation {
     }
 }
 
-/// The requests that wait for a browser.
-#[diesel::dsl::auto_type]
-fn waiting(now: Timestamp) -> _ {
-    workos_revocations::table
-        .filter(workos_revocations::attempts.eq(0_i32))
-        .filter(workos_revocations::next_attempt_at.gt(now))
-}
-
 /// A time that has passed for the database's clock, which decides what is due, although `now` may be that of a machine
 /// whose clock is ahead.
 fn due_at_once(now: Timestamp) -> Timestamp {
     now.plus(-TimeDelta::days(1))
-}
-
-/// Makes a request due, before those of other kinds.
-#[diesel::dsl::auto_type]
-fn due_first(now: Timestamp) -> _ {
-    let priority: i32 = Priority::Ended as i32;
-    let at: Timestamp = due_at_once(now);
-    (
-        workos_revocations::next_attempt_at.eq(at),
-        workos_revocations::priority.eq(priority),
-    )
 }
 
 /// WorkOS's sessions of a user, also those that have ended.

@@ -124,9 +124,8 @@ async fn a_sign_in_that_goes_on_with_the_same_session_is_not_ended_by_the_log_ou
     }
 }
 
-/// Whoever has the browser could otherwise keep WorkOS's session by signing in at once.
-#[tokio::test]
-async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
+/// A stolen browser, its session at WorkOS, and a browser of its owner, while WorkOS revokes no session.
+async fn with_stolen_browser() -> (TestApp, Visitor, WorkosSid, Visitor) {
     let app = TestApp::start();
     app.workos().continue_sessions();
     let stolen = app.signed_in(ADA).await;
@@ -135,6 +134,13 @@ async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
     let ada = app.signed_in(ADA).await;
     let busy = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
     app.workos().inject(busy.times(u32::MAX));
+    (app, stolen, sid, ada)
+}
+
+/// Whoever has the browser could otherwise keep WorkOS's session by signing in at once.
+#[tokio::test]
+async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
+    let (app, stolen, sid, ada) = with_stolen_browser().await;
     let id = app
         .sessions()
         .into_iter()
@@ -152,14 +158,7 @@ async fn a_sign_in_does_not_keep_a_session_that_its_user_has_ended_elsewhere() {
 /// The session is logged out here at that moment, and so not among those that end.
 #[tokio::test]
 async fn a_log_out_everywhere_ends_the_session_of_a_log_out_that_waits_for_the_browser() {
-    let app = TestApp::start();
-    app.workos().continue_sessions();
-    let stolen = app.signed_in(ADA).await;
-    let sid = app.only_session().workos_sid.unwrap();
-    app.advance(1);
-    let ada = app.signed_in(ADA).await;
-    let busy = Fault::once(REVOKE_AT_WORKOS, Effect::status(503, json!({})));
-    app.workos().inject(busy.times(u32::MAX));
+    let (app, stolen, sid, ada) = with_stolen_browser().await;
     log_out(&stolen, "link").await;
     assert_eq!(waiting(&app), [(sid.clone(), 0)]);
     sign_out_everywhere(&ada).await;
